@@ -2,6 +2,7 @@
 and one paragraph for people.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -30,6 +31,9 @@ NEXT = {
 
 _SCENARIO_LENGTH = 36
 """A scenario's name is cut here where the line is too long: what happened is worth more."""
+
+_REQUEST_ID = re.compile(r" \(request (?:id )?[\w-]+\)")
+"""Which request it was is told where there is room."""
 
 
 class HasChecks(Protocol):
@@ -110,7 +114,7 @@ def line(
     head = f"{status}{blame}{f' ({simulated})' if simulated else ''}: "
     tail = beside.in_short() + (f" -> {_next(status, action)}" if status is not VerdictStatus.PASS else "")
     room = MESSAGE_LIMIT - len(head) - len(tail)
-    what = text.removeprefix(f"{scenario}: ") if scenario else text
+    what = _REQUEST_ID.sub("", text.removeprefix(f"{scenario}: ") if scenario else text)
     where = f"{scenario}: " if scenario else ""
     if len(_one_line(where + what)) > room and len(scenario) > _SCENARIO_LENGTH:
         where = f"{_cut(scenario, _SCENARIO_LENGTH)}: "

@@ -95,3 +95,11 @@ def test_what_is_beside_the_headline_is_told_in_sentences_and_in_short() -> None
     assert several.description() == " 27 checks are blocked by it, 2 about money. 3 more checks are red, 1 about money."
     assert several.in_short() == " (+3 red, 1 of money; 27 blocked, 2 of money)"
     assert (Beside().description(), Beside().in_short()) == ("", "")
+
+
+@pytest.mark.parametrize("named", ["request id smoke-77dcdc85c21c1982", "request smoke-77dcdc85c21c1982"])
+def test_the_line_leaves_the_id_of_a_request_to_the_paragraph(named: str) -> None:
+    text = f"POST /api/auth/wallet answered 401, not 200: UNAUTHORIZED ({named})"
+    message = line(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, "", scenario="", text=text)
+    assert message == "FAIL [product]: POST /api/auth/wallet answered 401, not 200: UNAUTHORIZED -> roll back"
+    assert named in paragraph(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text)
