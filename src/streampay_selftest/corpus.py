@@ -40,6 +40,8 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
         for fault in FAULTS.values()
         if "of-five-" in fault.name
     },
+    # Scenarios in turn: beside each other, which of them a restart hits is chance.
+    **{name: {"conditions": (IMPATIENT,), "close_seconds": 0.0} for name in FAULTS if name.startswith("restart-loses")},
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
