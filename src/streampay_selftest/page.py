@@ -63,9 +63,9 @@ def _head(results: Results) -> str:
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a sixth of that, another for each commit; a check of CI\n```\n\n"
-        f"Made at {_commits(results)}. "
-        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
-        "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md).\n"
+        f"Made at {_commits(results)}. A seed draws a run variation: when\n"
+        "ledgers close, jitter of the proxy, how the user signs in. Bounds are exact (Clopper-Pearson, 95 %).\n"
+        "[How to add a fault](../writing-faults.md).\n"
     )
 
 
