@@ -34,7 +34,7 @@ NOT_MEASURED = "The rest was not measured"
 
 WHY: Mapping[str, str] = {
     "`streampay-smoke run --tags @readiness`": (
-        "CPU: the supervisor 0.12 s, Python and behave 0.12, runner and httpx 0.17, manifest, plan and steps 0.08, the "
+        "CPU: the supervisor 0.12 s, Python and behave 0.12, runner and httpx 0.13, manifest, plan and steps 0.08, the "
         "run 0.06, verdict and reports 0.1; behave and httpx alone are beyond the target"
     ),
     "`behave --tags=@readiness`": "the same without the supervisor",
