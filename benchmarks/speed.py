@@ -44,7 +44,7 @@ WHY: Mapping[str, str] = {
     ),
     "never ready": "as above",
     "sign-in answers": (
-        "0.6 s until the first request, 0.4 for the evidence of blocked checks, and 0.4 for stellar-sdk, which the "
+        "0.45 s until the first request, 0.4 for the evidence of blocked checks, 0.35 for stellar-sdk, which the "
         "control probe needs"
     ),
     "the whole smoke, instant": (

@@ -6,6 +6,9 @@ from typing import ClassVar, Self
 
 import msgspec
 
+_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
+_GONE = frozenset({404, 410})
+
 
 class Blame(StrEnum):
     """Who a failure is attributed to."""
@@ -17,39 +20,44 @@ class Blame(StrEnum):
     SAFETY = "safety"
 
 
-PAGE = "an HTML page"
-"""What a body is called that is one."""
-
-
 class UnfitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that is the failure itself: to which request, and what it was in short, "" for no answer at all.
+    """An answer that is the failure itself, and the request it was to; `status` is 0 for no answer at all.
 
-    `entitled` says that who asked has a right to what they asked for; another should have been refused.
+    `shown` tells answers of one status apart: two that are alike show the same. `is_page` says that a page, or the way
+    to one, stands where the service should answer, `is_data` that it is JSON. `entitled` says that who asked has a
+    right to what they asked for; another should have been refused.
     """
 
     asked: str
-    answered: str = ""
+    status: int = 0
+    shown: str = ""
+    is_page: bool = False
+    is_data: bool = False
     entitled: bool = True
+
+    @property
+    def came(self) -> bool:
+        """Whether there is an answer."""
+        return self.status > 0
 
     @property
     def is_server_error(self) -> bool:
         """Whether the service answered with an error of its own."""
-        return self.answered.startswith("5")
+        return self.status >= _SERVER_ERROR
 
     @property
     def refuses_otherwise(self) -> bool:
         """Whether it refuses who should be refused, in another way than was promised."""
-        return not self.entitled and self.answered.startswith("4")
-
-    @property
-    def is_page(self) -> bool:
-        """Whether a page, or the way to one, stands where the service should answer."""
-        return self.answered.startswith("3") or f" {PAGE}" in self.answered
+        return not self.entitled and _CLIENT_ERROR <= self.status < _SERVER_ERROR
 
     @property
     def shows_nothing(self) -> bool:
-        """Whether it says nothing of what was asked for: no success, no JSON, and not that it is gone either."""
-        return self.answered not in {"", "404", "410"} and not self.answered.startswith("200 JSON")
+        """Whether it says nothing of what was asked for: no success with JSON, and not that it is gone either."""
+        return self.came and self.status not in _GONE and not (self.status == _OK and self.is_data)
+
+    def is_like(self, other: "UnfitAnswer") -> bool:
+        """Whether both are the same answer, whoever asked."""
+        return (self.status, self.shown) == (other.status, other.shown)
 
 
 class SmokeError(Exception):

@@ -46,7 +46,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the name of the check says nothing of the failure: it did not come to what it is about."""
         if self.failure is None:
             return self.at_precondition
-        refused = self.unfit is not None and self.unfit.entitled and self.unfit.answered != ""
+        refused = self.unfit is not None and self.unfit.entitled and self.unfit.came
         of_the_caller = self.failure.kind in CALLER_KINDS
         return self.at_precondition or bool(self.server_error_at) or refused or of_the_caller
 
@@ -69,8 +69,11 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
         if self.failure is None or self.failure.kind != PromiseBroken.kind:
             return hint
         asked = self.server_error_at.partition("?")[0]
-        answered = self.unfit.answered if self.unfit is not None else self.failure.statuses[-1] if asked else ""
-        return f"{asked} answered {answered}: {hint}" if asked and asked not in hint else hint
+        if not asked or asked in hint:
+            return hint
+        unfit = self.unfit if self.unfit is not None and self.unfit.is_server_error else None
+        status = unfit.status if unfit is not None else self.failure.statuses[-1]
+        return f"{asked} answered {status}: {hint}"
 
     @property
     def signature(self) -> tuple[str, str, str, str]:
@@ -104,9 +107,9 @@ def _directness(examined: Examined) -> tuple[int, int, bool]:
     What others need comes before what does not. That a stranger was not refused follows from nobody being served.
     """
     unfit = examined.unfit
-    if unfit is not None and unfit.answered and not unfit.entitled:
+    if unfit is not None and unfit.came and not unfit.entitled:
         return 2, 0, False
-    if unfit is None or not unfit.answered or examined.failure is None or examined.failure.first_in:
+    if unfit is None or not unfit.came or examined.failure is None or examined.failure.first_in:
         return 1, 0, False
     return 0, rank_of(examined.check.concern), not examined.at_precondition
 
@@ -129,11 +132,11 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
 
 def _is_same_answer(cause: Examined, met: UnfitAnswer, other: Examined, failed: UnfitAnswer) -> bool:
     """Whether two requests failed for one reason: the service answers them alike, whoever asks, or not at all."""
-    same_page = met.is_page and failed.is_page and met.answered == failed.answered
+    same_page = met.is_page and failed.is_page and met.is_like(failed)
     if not same_page and not _alike(met.asked, failed.asked):
         return False
-    alike = met.answered == failed.answered and cause.check.attribution == other.check.attribution
-    if not met.answered or not failed.answered:
+    alike = met.is_like(failed) and cause.check.attribution == other.check.attribution
+    if not met.came or not failed.came:
         return alike
     if not failed.entitled:
         return alike and met.entitled and cause.check.attribution == Blame.PRODUCT

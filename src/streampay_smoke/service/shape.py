@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.core.errors import PAGE, PromiseBroken, UnfitAnswer
+from streampay_smoke.core.errors import PromiseBroken, UnfitAnswer
 from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.service.exchange import Answer
 
@@ -15,6 +15,7 @@ JSON, EVENTS = "application/json", "text/event-stream"
 """What contents are called."""
 
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_PAGE = "an HTML page"
 _REDIRECTION, _CLIENT_ERROR = 300, 400
 _MAX_SHOWN = 60
 _MAX_NAMED = 12
@@ -95,9 +96,9 @@ def body_description(answer: Answer) -> str:
     if answer.json is not None:
         return f"JSON that is {value_description(answer.json)}"
     if titled := _TITLE.search(text):
-        return f"{PAGE} titled {value_description(titled.group(1).strip())}"
+        return f"{_PAGE} titled {value_description(titled.group(1).strip())}"
     if _HTML.search(text):
-        return PAGE
+        return _PAGE
     return "plain text"
 
 
@@ -116,15 +117,22 @@ def unfit_answer(answer: Answer, *, entitled: bool = True) -> UnfitAnswer:
     A success is alike only where its body is the same one. That of a write, a page apart, may have done what was asked
     for, and is like no other.
     """
-    if answer.status >= _CLIENT_ERROR:
-        answered = str(answer.status)
-    elif answer.status >= _REDIRECTION:
-        answered = f"{answer.status} pointing at {answer.headers.get('location', '').split('?', 1)[0]}"
-    else:
-        what = body_description(answer)
-        own = "" if answer.method == "GET" or what.startswith(PAGE) else answer.request_id
-        answered = f"{answer.status} {what} {zlib.crc32(f'{answer.body_text}{own}'.encode()):08x}"
-    return UnfitAnswer(asked=answer.asked, answered=answered, entitled=entitled)
+    moves = _REDIRECTION <= answer.status < _CLIENT_ERROR
+    is_page = moves or body_description(answer).startswith(_PAGE)
+    shown = ""
+    if moves:
+        shown = answer.headers.get("location", "").split("?", 1)[0]
+    elif answer.status < _REDIRECTION:
+        own = "" if answer.method == "GET" or is_page else answer.request_id
+        shown = f"{zlib.crc32(f'{answer.body_text}{own}'.encode()):08x}"
+    return UnfitAnswer(
+        asked=answer.asked,
+        status=answer.status,
+        shown=shown,
+        is_page=is_page and answer.status < _CLIENT_ERROR,
+        is_data=answer.json is not None,
+        entitled=entitled,
+    )
 
 
 def is_one_word(text: str) -> bool:

@@ -148,17 +148,21 @@ def test_errors_of_the_service_accuse_no_check_of_something_else(journaled: Writ
     assert "GET /api/streams answered 500: expected 5" in verdict.message
 
 
-def unfit(asked: str, answered: str, *, entitled: bool = True) -> events.Failure:
+LIST = "GET /api/streams"
+REDIRECTED = UnfitAnswer(asked=LIST, status=302, shown="/login", is_page=True)
+HTML = UnfitAnswer(asked=LIST, status=200, shown="1234abcd", is_page=True)
+DATA = UnfitAnswer(asked=LIST, status=200, shown="1234abcd", is_data=True)
+
+
+def unfit(asked: str, answer: UnfitAnswer | int, *, entitled: bool = True) -> events.Failure:
     whose = "" if entitled else "a stranger's "
-    answer = UnfitAnswer(asked=asked, answered=answered, entitled=entitled)
-    return replace(WRONG, message=f"{whose}{asked} answered {answered}", asked=asked, unfit=answer)
+    of_status = UnfitAnswer(asked=asked, status=answer) if isinstance(answer, int) else answer
+    answered = replace(of_status, asked=asked, entitled=entitled)
+    return replace(WRONG, message=f"{whose}{asked} answered {answered.status}", asked=asked, unfit=answered)
 
 
-LIST, PAGES = "GET /api/streams", "302 pointing at /login"
-
-
-@pytest.mark.parametrize("answered", [PAGES, "200 an HTML page 1234abcd", "200 JSON that is an object 1234abcd"])
-def test_nobody_is_let_in_where_everybody_is_answered_alike(journaled: WriteJournal, answered: str) -> None:
+@pytest.mark.parametrize("answered", [REDIRECTED, HTML, DATA])
+def test_nobody_is_let_in_where_everybody_is_answered_alike(journaled: WriteJournal, answered: UnfitAnswer) -> None:
     """The check about strangers is played first, and the cause is that the user is not served."""
     verdict = verdict_on(
         journaled,
@@ -167,22 +171,22 @@ def test_nobody_is_let_in_where_everybody_is_answered_alike(journaled: WriteJour
     )
     assert statuses(verdict) == [("blocked", C.id), ("failed", "")]
     assert (verdict.verdict, verdict.causes[0].blocked) == (VerdictStatus.FAIL, (A.id,))
-    assert f"FAIL [product]: {LIST} answered {answered}" in verdict.message
+    assert f"FAIL [product]: {LIST} answered {answered.status}" in verdict.message
     assert verdict.checks[0].hint.startswith("not judged, for everybody is answered alike: ")
 
 
 @pytest.mark.parametrize(
     "stranger",
     [
-        unfit(LIST, "200 JSON that is an object 5678abcd", entitled=False),
-        unfit("GET /api/v2/streams", "200 JSON that is an object 1234abcd", entitled=False),
+        unfit(LIST, replace(DATA, shown="5678abcd"), entitled=False),
+        unfit("GET /api/v2/streams", DATA, entitled=False),
     ],
     ids=["another body", "another request"],
 )
 def test_who_is_answered_otherwise_than_the_user_may_be_let_in(
     journaled: WriteJournal, stranger: events.Failure
 ) -> None:
-    mine = unfit(LIST, "200 JSON that is an object 1234abcd")
+    mine = unfit(LIST, DATA)
     verdict = verdict_on(journaled, (A, failing(A, stranger, "Then answered")), (C, failing(C, mine, "When asked")))
     assert statuses(verdict) == [("failed", ""), ("failed", "")]
     assert verdict.causes[0].checks == (A.id,)
@@ -191,16 +195,16 @@ def test_who_is_answered_otherwise_than_the_user_may_be_let_in(
 def test_a_page_before_everything_is_one_cause(journaled: WriteJournal) -> None:
     verdict = verdict_on(
         journaled,
-        (A, failing(A, unfit("POST /api/webhooks", PAGES, entitled=False), "Then answered")),
-        (B, failing(B, unfit("GET /api/auth/wallet", PAGES))),
-        (C, failing(C, unfit("GET /api/indexer/status", PAGES), "When asked")),
+        (A, failing(A, unfit("POST /api/webhooks", REDIRECTED, entitled=False), "Then answered")),
+        (B, failing(B, unfit("GET /api/auth/wallet", REDIRECTED))),
+        (C, failing(C, unfit("GET /api/indexer/status", REDIRECTED), "When asked")),
     )
     assert statuses(verdict) == [("blocked", B.id), ("failed", ""), ("blocked", B.id)]
     assert verdict.causes[0].concern == "availability"
 
 
 def test_what_remembers_a_blocked_failure_is_blocked_by_the_same_cause(journaled: WriteJournal) -> None:
-    needed, page = unfit("GET /api/auth/wallet", PAGES), unfit("GET /.well-known/jwks.json", PAGES)
+    needed, page = unfit("GET /api/auth/wallet", REDIRECTED), unfit("GET /.well-known/jwks.json", REDIRECTED)
     remembered = replace(needed, first_in=B.id)
     stories = (A, failing(A, needed)), (B, failing(B, page)), (C, failing(C, remembered))
     verdict = verdict_on(journaled, *stories)
@@ -208,7 +212,7 @@ def test_what_remembers_a_blocked_failure_is_blocked_by_the_same_cause(journaled
 
 
 def test_strangers_alone_who_are_not_refused_stay_red(journaled: WriteJournal) -> None:
-    pages = unfit(LIST, PAGES, entitled=False)
+    pages = unfit(LIST, REDIRECTED, entitled=False)
     verdict = verdict_on(journaled, (A, failing(A, pages, "Then answered")), (B, failing(B, pages, "Then answered")))
     assert statuses(verdict) == [("failed", ""), ("failed", "")]
     assert {check.concern for check in verdict.checks} == {"privacy and access", "money"}
@@ -216,8 +220,8 @@ def test_strangers_alone_who_are_not_refused_stay_red(journaled: WriteJournal) -
 
 def test_an_error_in_place_of_a_refusal_lets_nobody_in(journaled: WriteJournal) -> None:
     """Other attempts of the scenario were refused, so that it met more than errors."""
-    error = replace(unfit("POST /api/streams/stream-1/stop", "500", entitled=False), statuses=(401, 500))
-    other = replace(unfit("POST /api/streams/stream-2/stop", "500", entitled=False), statuses=(403, 500))
+    error = replace(unfit("POST /api/streams/stream-1/stop", 500, entitled=False), statuses=(401, 500))
+    other = replace(unfit("POST /api/streams/stream-2/stop", 500, entitled=False), statuses=(403, 500))
     verdict = verdict_on(journaled, (A, failing(A, error, "Then answered")), (C, failing(C, other, "Then answered")))
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
     assert (verdict.causes[0].concern, verdict.causes[0].scenario) == ("availability", "")
@@ -226,10 +230,10 @@ def test_an_error_in_place_of_a_refusal_lets_nobody_in(journaled: WriteJournal) 
 @pytest.mark.parametrize(
     ("failure", "concern"),
     [
-        (unfit(LIST, "401"), "availability"),
-        (unfit(LIST, "404"), "money"),
-        (unfit(LIST, "200 JSON that is an object 1234abcd"), "money"),
-        (unfit("POST /api/streams/stream-1/settle", "401"), "money"),
+        (unfit(LIST, 401), "availability"),
+        (unfit(LIST, 404), "money"),
+        (unfit(LIST, DATA), "money"),
+        (unfit("POST /api/streams/stream-1/settle", 401), "money"),
     ],
     ids=["refused", "gone", "of another shape", "a write"],
 )
@@ -241,13 +245,13 @@ def test_a_read_that_its_user_is_refused_says_nothing_of_money(
 
 
 def test_another_refusal_than_was_promised_lets_nobody_in(journaled: WriteJournal) -> None:
-    refused = unfit("POST /api/streams/stream-1/stop", "401", entitled=False)
+    refused = unfit("POST /api/streams/stream-1/stop", 401, entitled=False)
     verdict = verdict_on(journaled, (A, failing(A, refused, "Then answered")))
     assert verdict.causes[0].concern == "contract of the API"
 
 
 def test_a_user_who_is_refused_in_two_scenarios_is_one_red_check_the_graver_one(journaled: WriteJournal) -> None:
-    start = unfit("POST /api/streams/stream-1/start", "403")
+    start = unfit("POST /api/streams/stream-1/start", 403)
     verdict = verdict_on(journaled, (C, failing(C, start, "When asked")), (B, failing(B, start, "When asked")))
     assert statuses(verdict) == [("blocked", B.id), ("failed", "")]
     assert verdict.causes[0].concern == "money"

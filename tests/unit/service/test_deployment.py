@@ -405,7 +405,7 @@ def test_a_write_without_a_token_is_the_fault_of_the_page_that_hands_none_out(
     said = "^GET /api/healthz answered 500 and handed out no CSRF token, without which POST /api/streams answered 403"
     with pytest.raises(PromiseBroken, match=said) as caught:
         deployment.create(USER, ORDER)
-    assert caught.value.unfit == UnfitAnswer(asked="GET /api/healthz", answered="500")
+    assert caught.value.unfit == UnfitAnswer(asked="GET /api/healthz", status=500, is_data=True)
     service.on("POST /api/streams", Says(status=403, json={"error": {"code": "FORBIDDEN"}}))
     with pytest.raises(PromiseBroken, match=r"^POST /api/streams answered 403, not 201: FORBIDDEN"):
         deployment.create(USER, ORDER)
