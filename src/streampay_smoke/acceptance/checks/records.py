@@ -61,7 +61,8 @@ def _error_of(looks: Sequence[Answer]) -> type[PromiseBroken]:
 def _unfit(looks: Sequence[Answer]) -> UnfitAnswer | None:
     """Return what every look was answered with, where that says nothing of a stream; None where one tells of it."""
     answers = [unfit_answer(look) for look in looks if look.status not in {WELL, *NOT_THERE}]
-    return answers[0] if len(answers) == len(looks) and all(map(answers[0].is_like, answers)) else None
+    alike = answers and len(answers) == len(looks) and all(map(answers[0].is_like, answers))
+    return answers[0] if alike else None
 
 
 def shown_data(look: Answer) -> str:
