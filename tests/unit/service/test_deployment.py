@@ -416,7 +416,7 @@ def test_a_write_without_a_token_is_the_fault_of_the_page_that_hands_none_out(
     [
         (Says(status=401, json={"error": {"code": "UNAUTHORIZED"}}), "answered 401, not 200: UNAUTHORIZED"),
         (Says(text="<html></html>"), "answered 200, but not a page of streams"),
-        (Says(status=429), ""),
+        (Says(status=429, headers=(("Retry-After", "60"),)), ""),
     ],
     ids=["refused", "a page", "throttled"],
 )
