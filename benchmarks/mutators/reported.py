@@ -65,8 +65,7 @@ What is accepted together with a change is no mutant here: the numbers of assert
 asserts as much and means less is found by the review of the manifest only
 ([writing-scenarios.md](writing-scenarios.md)). Whoever invents a whole run is stopped by a signature only
 ([security.md](security.md)). Left out: {equivalent} changes that change nothing, {late} that came after the run was
-over. Blamed a release that was well, by exit code 1 or FAIL:
-
+over.
 {blamed}
 | what is spoilt | mutants | PASS | verdicts | reason codes |
 |---|---:|---:|---|---|
@@ -87,7 +86,9 @@ def page(outcomes: Sequence[MutantOutcome], equivalent: int, most: int | None) -
         statuses=_counted([each.status or "no verdict" for each in counted]),
         entries=_counted([f"`{each.entry}`" for each in counted]),
         blamed="".join(
-            f"- {each.kind}: {each.name} ({each.reason_code or 'no verdict'})\n" for each in counted if each.blames
+            f"\nBlamed, by exit code 1 or FAIL: {each.kind}: {each.name} ({each.reason_code or 'no verdict'}).\n"
+            for each in counted
+            if each.blames
         ),
         equivalent=equivalent,
         late=len(outcomes) - len(counted),
