@@ -76,13 +76,12 @@ def page(
     faulty = _counted(crash.next_run for crash in crashes if crash.kill.faulty)
     beside = _counted(crash.neighbour for crash in crashes if crash.kill.neighbour)
     summary = "Nothing was found." if not found else f"**{len(found)} things were found:**"
-    listed = "".join(f"- {each}\n" for each in found)
+    listed = "".join(f"- {each}\n" for each in found) + "\n" if found else ""
     return f"""# Killed at any moment
 
 {len(hit)} of {len(crashes)} runs were killed (`kill -9`) before they had ended; the others ended first. {summary}
 
-{listed}
-Made at commit `{commit_of(ROOT)}` by
+{listed}Made at commit `{commit_of(ROOT)}` by
 
 ```
 .venv/bin/python benchmarks/crash_and_leak.py --kills {wanted} --seed {seed} --write

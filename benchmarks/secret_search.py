@@ -57,8 +57,7 @@ def page(runs: Sequence[Searched], control: Searched, found: Sequence[str], *, s
 {summary} {len(SPILLED)} shapes of other people's secrets, and each of the operator's in {len(DISGUISES)} disguises,
 were spilled by a service and a ledger in {len(runs)} runs; all that the runs left was searched, as it is and decoded.
 
-{"".join(f"- {each}" + chr(10) for each in found)}
-Made at commit `{commit_of(ROOT)}` by
+{"".join(f"- {each}" + chr(10) for each in found) + chr(10) if found else ""}Made at commit `{commit_of(ROOT)}` by
 
 ```
 .venv/bin/python benchmarks/secret_search.py --write
