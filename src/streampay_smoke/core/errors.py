@@ -6,8 +6,7 @@ from typing import ClassVar, Self
 
 import msgspec
 
-_OK, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
-_GONE = frozenset({404, 410})
+from streampay_smoke.core.http_statuses import CLIENT_ERROR, GONE, OK, SERVER_ERROR
 
 
 class Blame(StrEnum):
@@ -43,17 +42,17 @@ class UnfitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_server_error(self) -> bool:
         """Whether the service answered with an error of its own."""
-        return self.status >= _SERVER_ERROR
+        return self.status >= SERVER_ERROR
 
     @property
     def refuses_otherwise(self) -> bool:
         """Whether it refuses who should be refused, in another way than was promised."""
-        return not self.entitled and _CLIENT_ERROR <= self.status < _SERVER_ERROR
+        return not self.entitled and CLIENT_ERROR <= self.status < SERVER_ERROR
 
     @property
     def shows_nothing(self) -> bool:
         """Whether it says nothing of what was asked for: no success with JSON, and not that it is gone either."""
-        return self.came and self.status not in _GONE and not (self.status == _OK and self.is_data)
+        return self.came and self.status not in GONE and not (self.status == OK and self.is_data)
 
     def is_like(self, other: "UnfitAnswer") -> bool:
         """Whether both are the same answer, whoever asked."""

@@ -10,13 +10,12 @@ from collections.abc import Callable
 import msgspec
 
 from streampay_smoke.core.errors import Blame, UnfitAnswer
+from streampay_smoke.core.http_statuses import SERVER_ERROR
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.canary import Canary, CanaryAnswer
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
-
-_SERVER_ERROR = 500
 
 
 def _snake(name: str) -> str:
@@ -76,7 +75,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def met_server_errors_only(self) -> bool:
         """Whether the service answered with 5xx each time: it said nothing of what it was asked."""
-        return bool(self.statuses) and all(status >= _SERVER_ERROR for status in self.statuses)
+        return bool(self.statuses) and all(status >= SERVER_ERROR for status in self.statuses)
 
 
 class RunStarted(Event, frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""
 
 TOO_MANY_REQUESTS = 429
-SERVER_ERROR = 500
 
 REFUSED = frozenset({401, 403})
 """How callers are turned away: nobody knows them, or they may not."""

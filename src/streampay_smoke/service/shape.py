@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.errors import PromiseBroken, UnfitAnswer
+from streampay_smoke.core.http_statuses import CLIENT_ERROR, REDIRECTION
 from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.service.exchange import Answer
 
@@ -16,7 +17,6 @@ JSON, EVENTS = "application/json", "text/event-stream"
 
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 _PAGE = "an HTML page"
-_REDIRECTION, _CLIENT_ERROR = 300, 400
 _MAX_SHOWN = 60
 _MAX_NAMED = 12
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title>", re.IGNORECASE)
@@ -104,9 +104,9 @@ def body_description(answer: Answer) -> str:
 
 def outcome_description(answer: Answer) -> str:
     """Return what a check saw of an answer that is no refusal: its status, and what else it shows, in short."""
-    if answer.status >= _CLIENT_ERROR:
+    if answer.status >= CLIENT_ERROR:
         return answer.outcome
-    target = answer.headers.get("location", "").split("?", 1)[0]
+    target = _target(answer)
     shown = f"pointing at {shortened(target, _MAX_SHOWN)}" if target else body_description(answer)
     return f"status {answer.status}, {shown} (request {answer.request_id})"
 
@@ -117,22 +117,25 @@ def unfit_answer(answer: Answer, *, entitled: bool = True) -> UnfitAnswer:
     A success is alike only where its body is the same one. That of a write, a page apart, may have done what was asked
     for, and is like no other.
     """
-    moves = _REDIRECTION <= answer.status < _CLIENT_ERROR
-    is_page = moves or body_description(answer).startswith(_PAGE)
-    shown = ""
-    if moves:
-        shown = answer.headers.get("location", "").split("?", 1)[0]
-    elif answer.status < _REDIRECTION:
+    shown, is_page = "", False
+    if REDIRECTION <= answer.status < CLIENT_ERROR:
+        shown, is_page = _target(answer), True
+    elif answer.status < REDIRECTION:
+        is_page = body_description(answer).startswith(_PAGE)
         own = "" if answer.method == "GET" or is_page else answer.request_id
         shown = f"{zlib.crc32(f'{answer.body_text}{own}'.encode()):08x}"
     return UnfitAnswer(
         asked=answer.asked,
         status=answer.status,
         shown=shown,
-        is_page=is_page and answer.status < _CLIENT_ERROR,
+        is_page=is_page,
         is_data=answer.json is not None,
         entitled=entitled,
     )
+
+
+def _target(answer: Answer) -> str:
+    return answer.headers.get("location", "").split("?", 1)[0]
 
 
 def is_one_word(text: str) -> bool:

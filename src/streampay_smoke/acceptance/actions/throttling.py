@@ -20,7 +20,6 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 SPARE = 5
 """Requests beyond what the limit allows in the time they took, before it counts as none."""
 
-
 FEWEST_READS_AT_ONCE = 6
 MOST_READS_AT_ONCE = 18
 """How many reads a burst has under way: one after the other, slow answers would give a limit time to refill."""

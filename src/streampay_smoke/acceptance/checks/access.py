@@ -14,7 +14,7 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
-from streampay_smoke.service.shape import outcome_description, unfit_answer
+from streampay_smoke.service.shape import unfit_answer
 
 _TOKEN_FIELDS = frozenset({"token", "accesstoken", "refreshtoken", "idtoken", "jwt", "session", "sessiontoken"})
 _PRIVATE_MEMBERS = ("d", "k", "oth", "p", "q", "dp", "dq", "qi")
@@ -76,13 +76,7 @@ def refused(attempts: Attempts, expect: Expect) -> None:
     """Each attempt is refused; raises SyntheticUserAdministers for a caller who may be entitled to it."""
     expect = expect.raising(SyntheticUserAdministers) if attempts.perhaps_entitled else expect
     for attempt in attempts.made:
-        expect(
-            f"{attempts.who} cannot {attempt.what}",
-            not attempt.succeeded,
-            expected="a refusal",
-            observed=outcome_description(attempt.answer),
-            unfit=unfit_answer(attempt.answer, entitled=False),
-        )
+        expect.refused(f"{attempts.who} cannot {attempt.what}", attempt.answer, not attempt.succeeded)
 
 
 def contains_no_stream(attempts: Attempts, expect: Expect) -> None:
@@ -128,13 +122,7 @@ def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect
 
 def sign_in_refused(answer: Answer, response: str, expect: Expect) -> None:
     """A sign-in with a response that does not prove who signs in is refused, and brings no token."""
-    expect(
-        f"a sign-in with {response} is refused",
-        answer.status in NOT_SIGNED_IN,
-        expected="a refusal",
-        observed=outcome_description(answer),
-        unfit=unfit_answer(answer, entitled=False),
-    )
+    expect.refused(f"a sign-in with {response} is refused", answer, answer.status in NOT_SIGNED_IN)
     issued = sorted(
         {
             name

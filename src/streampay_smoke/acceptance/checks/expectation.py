@@ -6,6 +6,8 @@ from typing import Any
 from streampay_smoke.core.errors import PromiseBroken, SmokeError, UnfitAnswer
 from streampay_smoke.evidence.events import Checked, Recorder, Settled
 from streampay_smoke.evidence.values import in_words
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 
 class Expect:
@@ -27,6 +29,16 @@ class Expect:
         self._record(Checked(promise=promise, held=held, expected=wanted, observed=seen))
         if not held:
             raise self._error(f"{promise}: expected {wanted}, saw {seen}").about(unfit)
+
+    def refused(self, promise: str, answer: Answer, held: bool) -> None:
+        """Check that an answer refuses who asked, as `held` says; what it is otherwise is shown."""
+        self(
+            promise,
+            held,
+            expected="a refusal",
+            observed=outcome_description(answer),
+            unfit=unfit_answer(answer, entitled=False),
+        )
 
     def equal(self, promise: str, observed: Any, expected: Any) -> None:
         """Check that two values are the same."""

@@ -6,7 +6,8 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.settlement import SETTLED
-from streampay_smoke.service.exchange import SERVER_ERROR, Answer
+from streampay_smoke.core.http_statuses import SERVER_ERROR
+from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamRecord
 
 PUT_OFF = 503

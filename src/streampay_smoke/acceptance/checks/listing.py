@@ -8,7 +8,6 @@ from streampay_smoke.acceptance.checks.refusals import NOT_AUTHORIZED
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
-from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 _STREAM_SIGNS = {"id", "recipient"}
 _STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
@@ -50,13 +49,7 @@ def contains_no_personal_data(pages: Sequence[StreamPage], expect: Expect) -> No
 
 def refused(answer: Answer, who: str, expect: Expect) -> None:
     """A caller without a valid credential is refused."""
-    expect(
-        f"a caller with {who} is refused",
-        answer.status in NOT_AUTHORIZED,
-        expected="a refusal",
-        observed=outcome_description(answer),
-        unfit=unfit_answer(answer, entitled=False),
-    )
+    expect.refused(f"a caller with {who} is refused", answer, answer.status in NOT_AUTHORIZED)
 
 
 def contains_no_stream(answer: Answer, who: str, expect: Expect) -> None:

@@ -6,12 +6,12 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.fleet import ReplicasDisagree
 from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
 from streampay_smoke.core.errors import PromiseBroken, UnfitAnswer
-from streampay_smoke.service.exchange import SERVER_ERROR, Answer
+from streampay_smoke.core.http_statuses import GONE, SERVER_ERROR
+from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
 from streampay_smoke.service.shape import unfit_answer
 
 WELL = 200
-NOT_THERE = frozenset({404, 410})
 
 
 def repeated_create_returns_first_stream(first: StreamRecord, again: StreamRecord, expect: Expect) -> None:
@@ -60,7 +60,7 @@ def _error_of(looks: Sequence[Answer]) -> type[PromiseBroken]:
 
 def _unfit(looks: Sequence[Answer]) -> UnfitAnswer | None:
     """Return what every look was answered with, where that says nothing of a stream; None where one tells of it."""
-    answers = [unfit_answer(look) for look in looks if look.status not in {WELL, *NOT_THERE}]
+    answers = [unfit_answer(look) for look in looks if look.status not in {WELL, *GONE}]
     alike = answers and len(answers) == len(looks) and all(map(answers[0].is_like, answers))
     return answers[0] if alike else None
 

@@ -16,7 +16,6 @@ from streampay_smoke.evidence.events import Settled
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
-from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 SETTLED = 200
 """How a settlement that was made is answered."""
@@ -304,13 +303,7 @@ def _unix_seconds(text: str, near: int) -> float:
 
 def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -> None:
     """A stream that never started is not settled, and asking for it changes nothing."""
-    expect(
-        "a stream that was never started is not settled",
-        answer.status in NOT_SETTLED,
-        expected="a refusal",
-        observed=outcome_description(answer),
-        unfit=unfit_answer(answer, entitled=False),
-    )
+    expect.refused("a stream that was never started is not settled", answer, answer.status in NOT_SETTLED)
     hashes = [tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash]
     expect(
         "a refused settlement changes nothing",
@@ -371,13 +364,7 @@ def same_receipt(first: Receipt, again: Receipt, expect: Expect) -> None:
 
 def cannot_settle_again(answer: Answer, expect: Expect) -> None:
     """A settled stream is not settled again under another key."""
-    expect(
-        "a settled stream cannot be settled again",
-        answer.status in NOT_SETTLED,
-        expected="a refusal",
-        observed=outcome_description(answer),
-        unfit=unfit_answer(answer, entitled=False),
-    )
+    expect.refused("a settled stream cannot be settled again", answer, answer.status in NOT_SETTLED)
 
 
 def used_key_is_refused(answer: Answer, first: Receipt, other: StreamRecord, expect: Expect) -> None:
@@ -390,10 +377,4 @@ def used_key_is_refused(answer: Answer, first: Receipt, other: StreamRecord, exp
         expected=f"an answer about {other.id}, or a refusal",
         observed=f"the receipt of {first.stream_id}" if echoed else f"status {answer.status}",
     )
-    expect(
-        "a stream that was never started is not settled by a used key",
-        answer.status in NOT_SETTLED,
-        expected="a refusal",
-        observed=outcome_description(answer),
-        unfit=unfit_answer(answer, entitled=False),
-    )
+    expect.refused("a stream that was never started is not settled by a used key", answer, answer.status in NOT_SETTLED)
