@@ -48,7 +48,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
             return self.at_precondition
         refused = self.unfit is not None and self.unfit.entitled and self.unfit.came
         of_the_caller = self.failure.kind in CALLER_KINDS
-        return self.at_precondition or bool(self.server_error_at) or refused or of_the_caller
+        return self.at_precondition or self.server_error is not None or refused or of_the_caller
 
     @property
     def unfit(self) -> UnfitAnswer | None:
@@ -56,24 +56,23 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
         return self.failure.unfit if self.failure is not None else None
 
     @property
-    def server_error_at(self) -> str:
-        """The request that the service answered with an error of its own, where that is the failure; "" for none."""
+    def server_error(self) -> UnfitAnswer | None:
+        """The answer in which the service told of an error of its own, where that is the failure."""
         if self.unfit is not None and self.unfit.is_server_error:
-            return self.unfit.asked
-        return self.failure.asked if self.failure is not None and self.failure.met_server_errors_only else ""
+            return self.unfit
+        if self.failure is None or not self.failure.met_server_errors_only or not self.failure.asked:
+            return None
+        return UnfitAnswer(asked=self.failure.asked, status=self.failure.statuses[-1])
 
     @property
     def headline(self) -> str:
         """What happened, why it is attributed as it is, and what to do next."""
         hint = _QUERY.sub("", self.check.hint)
-        if self.failure is None or self.failure.kind != PromiseBroken.kind:
+        error = self.server_error
+        if error is None or self.failure is None or self.failure.kind != PromiseBroken.kind:
             return hint
-        asked = self.server_error_at.partition("?")[0]
-        if not asked or asked in hint:
-            return hint
-        unfit = self.unfit if self.unfit is not None and self.unfit.is_server_error else None
-        status = unfit.status if unfit is not None else self.failure.statuses[-1]
-        return f"{asked} answered {status}: {hint}"
+        asked = error.asked.partition("?")[0]
+        return hint if asked in hint else f"{asked} answered {error.status}: {hint}"
 
     @property
     def signature(self) -> tuple[str, str, str, str]:
@@ -123,8 +122,8 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
     if met.cause in HOST_CAUSES or met.kind in CALLER_KINDS:
         same = (met.kind, met.cause, cause.check.attribution)
         return same == (failure.kind, failure.cause, other.check.attribution)
-    if cause.server_error_at and other.server_error_at:
-        return _alike(cause.server_error_at, other.server_error_at)
+    if cause.server_error is not None and other.server_error is not None:
+        return _alike(cause.server_error.asked, other.server_error.asked)
     if met.unfit is not None and failure.unfit is not None and _is_same_answer(cause, met.unfit, other, failure.unfit):
         return True
     return other.at_precondition and cause.signature == other.signature
